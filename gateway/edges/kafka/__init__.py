@@ -1,0 +1,21 @@
+"""Kafka, through aiokafka; the only folder that knows it.
+
+A session is never repaired: whoever sees an error leaves it behind, and opens another.
+"""
+
+from gateway.edges.kafka.contact import Contact
+from gateway.edges.kafka.pages import Pages
+from gateway.edges.kafka.partitioner import Partitioner
+from gateway.edges.kafka.refusals import Refusal
+from gateway.edges.kafka.session import KafkaConfig, Session, TopicFacts, open_session
+
+__all__ = [
+    "Contact",
+    "KafkaConfig",
+    "Pages",
+    "Partitioner",
+    "Refusal",
+    "Session",
+    "TopicFacts",
+    "open_session",
+]
