@@ -16,7 +16,7 @@ from gateway.edges import logs
 
 pytest_plugins = ["broker.fixtures"]
 
-_ON_UVLOOP = frozenset({"web", "journal", "end_to_end"})
+_ON_UVLOOP = frozenset({"web", "journal", "end_to_end", "kafka"})
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

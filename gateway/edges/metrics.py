@@ -4,6 +4,7 @@ Every metric is declared here with its sentence; label sets that are known start
 a user or a pull request. The methods are named after what happened, so callers know nothing of metrics.
 """
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import get_args
 
@@ -105,6 +106,11 @@ class Metrics:
         self._published.labels(topic).inc(count)
         self._publishing.observe(seconds)
         self.topic_blocked(topic, blocked=False)
+
+    def know_reasons(self, reasons: Iterable[str]) -> None:
+        """The reasons for which publishing may fail, so that each is seen before its first time."""
+        for reason in reasons:
+            self._publish_failures.labels(reason)
 
     def publish_failed(self, reason: str) -> None:
         """Kafka refused, or was not there."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from gateway.batch import record
 from gateway.edges.journal import Due, Journal, Publication
-from gateway.edges.kafka import Contact, KafkaConfig, Pages, Refusal, Session, open_session
+from gateway.edges.kafka import ALL_REASONS, Contact, KafkaConfig, Pages, Refusal, Session, open_session
 from gateway.edges.metrics import Metrics
 from gateway.errors import GatewayError
 from gateway.message import ContentMode
@@ -61,6 +61,7 @@ class Publisher:
         self._journal = journal
         self._configure = configure
         self._metrics = metrics
+        metrics.know_reasons(ALL_REASONS)
         self._pages = Pages(lambda entry, limit: record(entry, limit, public_url, mode))
         self._relay = Relay()
         self._contact = Contact(self._connected, lambda: self.waiting)

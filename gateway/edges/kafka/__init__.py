@@ -6,10 +6,11 @@ A session is never repaired: whoever sees an error leaves it behind, and opens a
 from gateway.edges.kafka.contact import Contact
 from gateway.edges.kafka.pages import Pages
 from gateway.edges.kafka.partitioner import Partitioner
-from gateway.edges.kafka.refusals import Refusal
+from gateway.edges.kafka.refusals import ALL_REASONS, Refusal
 from gateway.edges.kafka.session import KafkaConfig, Session, TopicFacts, open_session
 
 __all__ = [
+    "ALL_REASONS",
     "Contact",
     "KafkaConfig",
     "Pages",

@@ -13,6 +13,9 @@ from gateway.edges.kafka.refusals import Refusal
 from gateway.edges.kafka.session import Session, TopicFacts
 from gateway.message import Entry
 
+UNKNOWN_OFFSET = -1
+"""Where a record lies that Kafka had already: it says so without telling where."""
+
 
 class Pages:
     """Sends pages by any session. `compose` makes the record of an entry, in at most so many bytes if that can be."""
@@ -44,7 +47,7 @@ class Pages:
                         self._was_too_large(topic, sum(each.size for each in batch))
                     raise
                 for number, each in enumerate(batch):
-                    took(each.sequence, partition, offset + number)
+                    took(each.sequence, partition, offset + number if offset >= 0 else UNKNOWN_OFFSET)
 
         parts = self._by_partition(entries, facts)
         found = await asyncio.gather(*(send(*part) for part in parts.items()), return_exceptions=True)

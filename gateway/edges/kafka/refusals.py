@@ -36,6 +36,9 @@ REASONS: Mapping[str, str] = {
 }
 """Name of an exception -> reason, the label of `publish_failures_total`; all else is `other`."""
 
+ALL_REASONS = frozenset({*REASONS.values(), "other", "journal", "defect"})
+"""Every reason a refusal may have."""
+
 OF_THE_TOPIC = frozenset({"not_authorized", "invalid_topic", "unknown_topic", "too_large", "rejected", "defect"})
 """Reasons that one topic has; a `defect` is the gateway's own."""
 
