@@ -1,4 +1,4 @@
-"""What CONTRACT §7 promises of publishing is measured, and rightly; compression is what was asked for."""
+"""What is promised of the metrics of publishing is measured, and rightly; compression is what was asked for."""
 
 import shutil
 import subprocess

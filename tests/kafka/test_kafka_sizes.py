@@ -1,4 +1,4 @@
-"""What is larger than its topic takes is made smaller on the way, as CONTRACT §5 says; nothing else is touched."""
+"""What is larger than its topic takes is made smaller on the way; nothing else is touched."""
 
 import asyncio
 from collections.abc import Mapping
@@ -119,7 +119,7 @@ async def test_what_is_too_large_is_shrunk_and_the_rest_goes_unharmed_in_order(
 
 
 def shrunk_as_promised(whole: Mapping[str, Any], small: Mapping[str, Any]) -> None:
-    """CONTRACT §5 of each kind: the commits go, long texts are cut, an unknown payload goes as a whole."""
+    """Of each kind: the commits go, long texts are cut, an unknown payload goes as a whole."""
     assert len(orjson.dumps(small)) < LIMIT < len(orjson.dumps(whole))
     if "commits" in whole:
         assert small == {**whole, "commits": [], "commits_complete": False}
