@@ -54,7 +54,7 @@ class Metrics:
         self._oldest = Gauge(
             f"{PREFIX}_backlog_oldest_timestamp_seconds", "When the oldest of them was received.", registry=None
         )
-        self._shown: set[Gauge] = set()
+        self._has_oldest = False
         build = self._gauge("build_info", "Which version runs.", "version")
         build.labels(version("bitbucket-webhook-gateway")).set(1)
         self._by_code = {code: self._refused.labels(code.value) for code in Code}
@@ -129,10 +129,10 @@ class Metrics:
         self._backlog.set(messages)
         if oldest is not None:
             self._oldest.set(oldest / 1000)
-        is_shown = self._oldest in self._shown
-        if (oldest is not None) is not is_shown:
-            (self.registry.unregister if is_shown else self.registry.register)(self._oldest)
-            (self._shown.discard if is_shown else self._shown.add)(self._oldest)
+        has_oldest = oldest is not None
+        if has_oldest is not self._has_oldest:
+            (self.registry.register if has_oldest else self.registry.unregister)(self._oldest)
+            self._has_oldest = has_oldest
 
     def committed(self, size: int, seconds: float) -> None:
         """A transaction is on the disk."""

@@ -34,8 +34,7 @@ Size = Annotated[int, BeforeValidator(units.size)]
 SizeAboveZero = Annotated[int, BeforeValidator(units.size_above_zero)]
 Duration = Annotated[float, BeforeValidator(units.duration)]
 Topic = Annotated[str, BeforeValidator(values.topic)]
-Secret = Annotated[str, BeforeValidator(values.secret)]
-Name = Annotated[str, BeforeValidator(values.secret)]
+Filled = Annotated[str, BeforeValidator(values.filled)]
 Hostname = Annotated[str, AfterValidator(values.hostname)]
 Networks = tuple[Annotated[Network, BeforeValidator(values.network)], ...]
 
@@ -59,12 +58,12 @@ class Kafka(Table):
     bootstrap_servers: Annotated[str, BeforeValidator(values.bootstrap_servers)] = ""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    sasl_username: Name | None = None
-    sasl_password: Annotated[SecretStr, BeforeValidator(values.secret)] | None = Field(None, repr=False)
+    sasl_username: Filled | None = None
+    sasl_password: Annotated[SecretStr, BeforeValidator(values.filled)] | None = Field(None, repr=False)
     ssl_cafile: Annotated[Path, BeforeValidator(values.path)] | None = None
     ssl_certfile: Annotated[Path, BeforeValidator(values.path)] | None = None
     ssl_keyfile: Annotated[Path, BeforeValidator(values.path)] | None = None
-    client_id: Name = "bitbucket-webhook-gateway"
+    client_id: Filled = "bitbucket-webhook-gateway"
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
     topic: Topic = "bitbucket.{family}"
     dead_letter_topic: Topic = "bitbucket.dead-letter"
@@ -119,7 +118,7 @@ class Settings(Table):
     limits: Limits = Limits()
     retention: Retention = Retention()
     webhook_secrets: Annotated[
-        Mapping[Annotated[str, AfterValidator(values.pattern)], tuple[Secret, ...]], WrapValidator(_distinct)
+        Mapping[Annotated[str, AfterValidator(values.pattern)], tuple[Filled, ...]], WrapValidator(_distinct)
     ] = Field(default={}, repr=False)
     hosts: Annotated[Mapping[Hostname, HostTable], WrapValidator(_distinct)] = {}
     trusted_proxies: Networks = ()

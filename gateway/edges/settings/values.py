@@ -85,7 +85,7 @@ def text(value: object) -> str:
     return value
 
 
-def secret(value: object) -> str:
+def filled(value: object) -> str:
     """A text that is not empty. Raises `ValueError`."""
     written = text(value)
     if not written:
